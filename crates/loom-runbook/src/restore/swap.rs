@@ -1,0 +1,131 @@
+//! Old entries out, new entries in: renames only, written down before the first of them and undone if one fails.
+
+use std::{
+    ffi::OsString,
+    fs,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    place,
+    plan::{Action, RestorePlan},
+    stage::{Stage, sync},
+};
+use crate::{RunError, owners::Numbers, state};
+
+/// The renames of one swap in their order.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Renames(Vec<(Bytes, Bytes)>);
+
+/// A path as bytes: names need not be text.
+type Bytes = Vec<u8>;
+
+fn bytes(path: &Path) -> Bytes {
+    path.as_os_str().as_bytes().to_vec()
+}
+
+fn path(bytes: &Bytes) -> PathBuf {
+    PathBuf::from(OsString::from_vec(bytes.clone()))
+}
+
+/// Where the renames of the restore in this directory are written down while they are being done.
+pub(super) fn journal(dir: &Path) -> PathBuf {
+    dir.join("swap.json")
+}
+
+/// Puts the staged entries in place. Returns where the old ones are, if there were any.
+///
+/// # Errors
+/// [`RunError::Place`]; every rename that was done has then been undone.
+pub(super) fn swap(home: &Path, plan: &RestorePlan, stage: Stage) -> Result<Option<PathBuf>, RunError> {
+    let created = containers(home, plan)?;
+    let renames = renames(home, plan, &stage)?;
+    let written_down = journal(&stage.dir);
+    state::write_json(&written_down, &renames)?;
+    let done = renames.0.iter().try_for_each(|(from, to)| rename(&path(from), &path(to)));
+    if let Err(error) = done.and_then(|()| sync(home)) {
+        undo(&renames)?;
+        sync(home)?;
+        state::remove(&written_down)?;
+        return Err(error);
+    }
+    state::remove(&written_down)?;
+    // Entering entries changed their times.
+    for container in created.iter().rev() {
+        place::time(&home.join(super::plan::path_of(container)), container)?;
+    }
+    stage.swapped()
+}
+
+/// Creates the directories that entries stand in where they are absent. Returns those it created.
+fn containers(home: &Path, plan: &RestorePlan) -> Result<Vec<loom_repository::FileEntry>, RunError> {
+    let mut created = Vec::new();
+    for container in &plan.manifest.containers {
+        let name = super::plan::path_of(container);
+        let needed = plan.restored().any(|entry| entry.name.starts_with(&name));
+        let path = home.join(&name);
+        if needed && !path.exists() {
+            fs::create_dir(&path).map_err(|e| RunError::place("create", &path, e))?;
+            place::attributes(&path, container, &mut Numbers::default())?;
+            created.push(container.clone());
+        }
+    }
+    Ok(created)
+}
+
+fn renames(home: &Path, plan: &RestorePlan, stage: &Stage) -> Result<Renames, RunError> {
+    let mut renames = Renames::default();
+    for entry in &plan.entries {
+        let place = home.join(&entry.name);
+        if entry.action != Action::Create {
+            let aside = stage.previous().join(&entry.name);
+            if let Some(parent) = aside.parent() {
+                fs::create_dir_all(parent).map_err(|e| RunError::place("create", parent, e))?;
+            }
+            renames.0.push((bytes(&place), bytes(&aside)));
+        }
+        if entry.action != Action::Remove {
+            renames.0.push((bytes(&stage.staged().join(&entry.name)), bytes(&place)));
+        }
+    }
+    Ok(renames)
+}
+
+/// A rename that never replaces anything.
+fn rename(from: &Path, to: &Path) -> Result<(), RunError> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        // File systems without that flag: look first. Nobody else moves entries of a stopped node.
+        Err(rustix::io::Errno::INVAL) if to.symlink_metadata().is_err() => {
+            fs::rename(from, to).map_err(|e| RunError::place("rename to", to, e))
+        }
+        Err(errno) => Err(RunError::place("rename to", to, errno.into())),
+    }
+}
+
+/// Undoes the renames that were done, the last one first.
+fn undo(renames: &Renames) -> Result<(), RunError> {
+    for (from, to) in renames.0.iter().rev() {
+        let (from, to) = (path(from), path(to));
+        if to.symlink_metadata().is_ok() && from.symlink_metadata().is_err() {
+            rename(&to, &from)?;
+        }
+    }
+    Ok(())
+}
+
+/// Undoes a swap that was cut short, by the journal in its directory.
+pub(super) fn undo_unfinished(dir: &Path) -> Result<(), RunError> {
+    let written_down = journal(dir);
+    if let Some(renames) = state::read_json::<Renames>(&written_down)? {
+        tracing::warn!(dir = %dir.display(), "an earlier restore was cut short in its swap: it is undone");
+        undo(&renames)?;
+        sync(dir)?;
+        state::remove(&written_down)?;
+    }
+    Ok(())
+}
