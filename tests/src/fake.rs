@@ -18,7 +18,7 @@ impl<'a> FakeSystemctl<'a> {
     /// When there is one already.
     #[must_use]
     pub fn new(place: &'a Place) -> Self {
-        fs::create_dir(place.path("systemd")).unwrap();
+        fs::create_dir_all(place.path("systemd")).unwrap();
         symlink(workspace().join("tests/fake/systemctl.sh"), place.path("systemd/systemctl")).unwrap();
         fs::write(place.path("systemd/loom.service"), "[Service]\nExecStart=/usr/bin/loom run\n").unwrap();
         place.configure("service = \"loom\"\n[systemd]\nsystemctl = \"/T/systemd/systemctl\"\n");

@@ -6,9 +6,9 @@ use std::{
 };
 
 use loom_cli::{
-    BackupArgs, Common, Config, DEFAULT_CONFIG, Exit, Failure, Output, WhichNode, backup_request,
-    list_backups, node_name, progress, publish_metrics, service_of, show_check, show_plan, show_status,
-    state_dir, status_json,
+    BackupArgs, Common, Config, DEFAULT_CONFIG, Exit, Failure, Output, ServiceName, WhichNode,
+    backup_request, list_backups, node_name, progress, publish_metrics, service_of, show_check, show_plan,
+    show_status, state_dir, status_json,
 };
 use loom_runbook::{BackupReport, Recovered, RunError, StateDir, repository::NodeName};
 use serde_json::json;
@@ -106,10 +106,10 @@ pub(crate) fn status(common: &Common, node: Option<&NodeName>) -> Outcome {
     Ok(Exit::Done)
 }
 
-pub(crate) fn recover(common: &Common, args: &BackupArgs) -> Outcome {
+pub(crate) fn recover(common: &Common, node: Option<&NodeName>, service: Option<&ServiceName>) -> Outcome {
     let config = load(common)?;
-    let node = node_name(args.node.as_ref(), &config)?;
-    let service = service_of(args.service.as_ref(), &config)?;
+    let node = node_name(node, &config)?;
+    let service = service_of(service, &config)?;
     let state = StateDir::open(&state_dir(common, &config)?, &node)?;
     // A run that is going on brings its service back itself.
     let _lock = state.lock()?;

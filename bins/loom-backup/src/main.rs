@@ -44,7 +44,14 @@ enum Command {
         node: Option<loom_runbook::repository::NodeName>,
     },
     /// Bring back a service that an interrupted run left stopped; nothing else is started
-    Recover(BackupArgs),
+    Recover {
+        /// The node's name in the repository [default: this machine's host name]
+        #[arg(long, value_name = "NAME")]
+        node: Option<loom_runbook::repository::NodeName>,
+        /// The systemd unit that runs the node
+        #[arg(long, value_name = "UNIT|none")]
+        service: Option<loom_cli::ServiceName>,
+    },
     /// Print an annotated default configuration
     Config,
 }
@@ -58,7 +65,7 @@ fn main() -> ExitCode {
         Command::Check { max_age: Some(age), backup } => commands::check_age(&shared, &backup, age),
         Command::Check { backup, .. } => commands::check(&shared, &backup, cancel).await,
         Command::Status { node } => commands::status(&shared, node.as_ref()),
-        Command::Recover(args) => commands::recover(&shared, &args),
+        Command::Recover { node, service } => commands::recover(&shared, node.as_ref(), service.as_ref()),
         Command::Config => commands::config(&shared),
     })
 }

@@ -43,6 +43,7 @@ pub(crate) async fn plan(common: &Common, args: &RestoreArgs, cancel: Arc<Atomic
 
 pub(crate) async fn run(common: &Common, args: &RestoreArgs, yes: bool, cancel: Arc<AtomicBool>) -> Outcome {
     let request = restore_request(common, args, &load(common)?, &cancel)?;
+    loom_runbook::undo_unfinished_restore(&request).await?;
     let plan = loom_runbook::plan_restore(&request).await?;
     if !common.json {
         let shown = std::io::stderr().write_all(show_restore_plan(&plan).as_bytes());

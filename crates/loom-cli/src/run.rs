@@ -1,7 +1,7 @@
 //! Running a command: logging, signals, and how errors are shown.
 
 use std::{
-    io::Write,
+    io::{IsTerminal, Write},
     process::ExitCode,
     sync::{
         Arc,
@@ -134,6 +134,7 @@ fn start_logging(common: &Common) {
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .without_time()
         .try_init();

@@ -24,6 +24,9 @@ pub fn show_plan(plan: &BackupPlan) -> String {
     for out in &plan.layout.left_out {
         let _ = writeln!(text, "  leave            {} ({})", out.path.display(), out.reason);
     }
+    for warning in &plan.warnings {
+        let _ = writeln!(text, "warning: {warning}");
+    }
     text
 }
 
@@ -128,7 +131,7 @@ pub fn show_manifest(manifest: &Manifest) -> String {
     line("pause", facts.pause.map(|pause| format!("{:.3} s", pause.total_us as f64 / 1e6)));
     let totals = &facts.totals;
     let (size, packs) = (human(totals.bytes), manifest.packs.len());
-    line("content", Some(format!("{} files, {size}, in {packs} packs", totals.files)));
+    line("content", Some(format!("{} files, {size}; packs: {packs}", totals.files)));
     line("written", Some(format!("by {} {}", facts.tool.name, facts.tool.version)));
     if let Some(service) = &manifest.service {
         line("service", Some(service.unit.clone()));

@@ -53,7 +53,7 @@ impl Repository {
     /// # Errors
     /// [`RepositoryError::Missing`] or [`RepositoryError::Damaged`] with the first such pack and all files that need it.
     pub async fn check_presence(&self, node: &NodeName, manifest: &Manifest) -> Result<(), RepositoryError> {
-        let there = known::sound_packs(self, node).await?;
+        let there = known::packs(self, node).await?;
         let wrong = |pack: &&PackRef| there.get(&pack.id) != Some(&pack.size);
         let Some(pack) = manifest.packs.iter().find(wrong) else { return Ok(()) };
         let needs = |file: &&FileEntry| file.segments().iter().any(|segment| segment.pack == pack.id);

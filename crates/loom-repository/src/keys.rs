@@ -38,6 +38,11 @@ pub(crate) fn pack(node: &NodeName, id: &PackId) -> Key {
     key(&format!("{node}/packs/{}/{id}.tar.zst", &id[..2]))
 }
 
+/// The object with which a store is probed.
+pub(crate) fn probe(node: &NodeName, name: &str) -> Key {
+    key(&format!("{node}/{name}"))
+}
+
 /// Marks of packs that are not to be relied on: found damaged, or on their way out.
 pub(crate) fn marks(node: &NodeName) -> [Key; 2] {
     [key(&format!("{node}/damaged")), key(&format!("{node}/prune"))]

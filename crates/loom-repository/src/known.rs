@@ -20,9 +20,18 @@ pub(crate) async fn sound_packs(
     for marks in keys::marks(node) {
         marked.extend(storage.list(Some(&marks)).await?.iter().filter_map(|o| keys::marked_pack(&o.key)));
     }
-    let packs = storage.list(Some(&keys::packs(node))).await?;
-    let sound = packs.iter().filter_map(|object| Some((keys::pack_of(&object.key)?, object.size)));
-    Ok(sound.filter(|(pack, _)| !marked.contains(pack)).collect())
+    let mut sound = packs(repository, node).await?;
+    sound.retain(|pack, _| !marked.contains(pack));
+    Ok(sound)
+}
+
+/// All packs of a node with their stored sizes, marked ones too: a mark binds who writes and not who reads.
+pub(crate) async fn packs(
+    repository: &Repository,
+    node: &NodeName,
+) -> Result<HashMap<PackId, u64>, RepositoryError> {
+    let packs = repository.storage().list(Some(&keys::packs(node))).await?;
+    Ok(packs.iter().filter_map(|object| Some((keys::pack_of(&object.key)?, object.size))).collect())
 }
 
 /// The newest manifest of a node that can be read. What is wrong with newer ones is said in `warnings`.

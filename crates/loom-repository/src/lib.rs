@@ -53,3 +53,8 @@ pub use names::{BackupId, NodeName, ParseNameError};
 pub use repository::{Backup, Repository};
 pub use summary::{PackRef, Summary};
 pub use writing::{Draft, FileToStore, Published, StoreOptions, Stored, Writing};
+
+/// The README's example, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

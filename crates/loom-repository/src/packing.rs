@@ -80,11 +80,12 @@ impl Packing {
 
     /// Finishes a pack and starts to put it.
     fn put(&self, pack: Open) -> Result<(), RepositoryError> {
+        // Before the pack is compressed: packs that wait for their turn are in memory once and not twice.
+        let permit = self.runtime.block_on(Arc::clone(&self.permits).acquire_owned());
+        let permit = permit.expect("the semaphore is never closed");
         let done = futures::executor::block_on(pack.writer.finish());
         let done = done.map_err(|source| RepositoryError::Pack { source })?;
         self.known.name_pack(pack.number, done.id);
-        let permit = self.runtime.block_on(Arc::clone(&self.permits).acquire_owned());
-        let permit = permit.expect("the semaphore is never closed");
         let (repository, key) = (self.repository.clone(), keys::pack(&self.node, &done.id));
         let put = async move {
             let size = done.stored.len() as u64;
@@ -116,7 +117,7 @@ impl Packing {
         let packing = Arc::clone(self);
         let finish = move || {
             let open = std::mem::take(&mut *lock(&packing.open));
-            open.into_iter().filter(|pack| pack.writer.size() > 0).try_for_each(|pack| packing.put(pack))
+            open.into_iter().filter(|pack| !pack.writer.is_empty()).try_for_each(|pack| packing.put(pack))
         };
         tokio::task::spawn_blocking(finish).await.map_err(|source| RepositoryError::Worker { source })??;
         let mut puts = std::mem::take(&mut *lock(&self.puts));

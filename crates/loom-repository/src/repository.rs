@@ -1,5 +1,6 @@
 //! Opening a repository and finding backups in it.
 
+use futures::TryStreamExt;
 use loom_archive::decompress;
 use loom_storage::{Key, Storage, StorageError};
 use serde::de::DeserializeOwned;
@@ -13,6 +14,9 @@ use crate::{
 
 /// The most bytes of JSON that a manifest or a summary may have: 256 MiB. Longer lists of files are stored as segments.
 const JSON_MAX: u64 = 256 << 20;
+
+/// The name of the object that `check` probes a store with.
+const PROBE: &str = "probe";
 
 /// The backups of one or more nodes at one storage URL.
 #[derive(Debug, Clone)]
@@ -30,7 +34,24 @@ pub struct Backup {
     pub id: BackupId,
 }
 
+/// Whether anything but the probes of `check` is there.
+async fn has_other_things(storage: &Storage) -> Result<bool, RepositoryError> {
+    let mut objects = storage.list_stream(None);
+    while let Some(object) = objects.try_next().await? {
+        if !object.key.name().starts_with(PROBE) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 impl Repository {
+    /// The key of a probe that `check` writes, reads and deletes; where it may not be deleted it stays and is nobody's.
+    #[must_use]
+    pub fn probe_key(node: &NodeName) -> Key {
+        keys::probe(node, PROBE)
+    }
+
     /// Opens the repository at this storage.
     ///
     /// # Errors
@@ -52,7 +73,7 @@ impl Repository {
             return Ok(Self { storage, marker });
         }
         // A repository whose marker was lost must not get another identity under its manifests.
-        if !storage.is_empty().await? {
+        if has_other_things(&storage).await? {
             return Err(RepositoryError::ForeignObjects { url: storage.url().to_string() });
         }
         let marker = marker::create(&storage).await?;

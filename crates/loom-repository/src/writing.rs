@@ -42,7 +42,7 @@ pub struct StoreOptions {
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { workers: 2, uploads: 2, level: 1, cancel: Arc::default() }
+        Self { workers: 2, uploads: 3, level: 1, cancel: Arc::default() }
     }
 }
 
@@ -401,7 +401,8 @@ impl<F: Fn(u64)> Work<F> {
         let size = SEGMENT_MAX.min(entry.size() - offset);
         let mut read = || {
             let image = image.as_ref().ok_or_else(|| std::io::Error::other("it has no image"))?;
-            buffer.resize(size as usize, 0);
+            // Never shrunk: growing again would fill it with zeros again.
+            buffer.resize(buffer.len().max(size as usize), 0);
             // Blocking reads of whole segments: the same through an asynchronous file costs twice the processor time.
             File::open(image)?.read_exact_at(&mut buffer[..size as usize], offset)
         };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use loom_repository::{Repository, storage::Key};
+use loom_repository::{Repository, storage::StorageError};
 use serde::Serialize;
 
 use crate::{BackupRequest, RunError, StateDir, backup};
@@ -120,15 +120,21 @@ fn state(request: &BackupRequest) -> Result<String, RunError> {
 /// Writes, reads, lists and deletes a probe of its own.
 async fn storage(request: &BackupRequest) -> Result<String, RunError> {
     let storage = &request.storage;
-    let key: Key = format!("{}/probe-{}", request.node, std::process::id()).parse()?;
+    let key = Repository::probe_key(&request.node);
     storage.put(&key, b"a probe of loom-backup check"[..].into()).await?;
     let read = async {
         storage.get(&key).await?;
         storage.list(Some(&key)).await
     };
     let read = read.await;
-    storage.delete(&key).await?;
+    let deleted = storage.delete(&key).await;
     read?;
+    // A node need not be able to delete: it only writes.
+    let delete = match deleted {
+        Ok(()) => "deleted",
+        Err(StorageError::Denied { .. }) => "not deleted (that is fine)",
+        Err(error) => return Err(error.into()),
+    };
     let what = match Repository::open(storage.clone()).await {
         Ok(repository) if repository.conditional_put() => "a repository",
         Ok(_) => "a repository, in a store that overwrites objects even when told not to",
@@ -137,5 +143,5 @@ async fn storage(request: &BackupRequest) -> Result<String, RunError> {
         }
         Err(error) => return Err(error.into()),
     };
-    Ok(format!("{} can be written, read and deleted in; {what}", storage.url()))
+    Ok(format!("{} can be written and read, and {delete}; {what}", storage.url()))
 }

@@ -258,6 +258,9 @@ impl RunError {
             Self::Repository(RepositoryError::ForeignObjects { .. }) => {
                 "choose an empty prefix; if this was a repository, its loom-repository.json is lost: restore that object"
             }
+            Self::Repository(RepositoryError::Format { .. }) => {
+                "use the version of this program that wrote it, or a later one"
+            }
             Self::Repository(error) if error.is_damage() => {
                 "another backup may be whole: `loom-restore list`, then --backup ID; packs that are damaged are stored again by \
                  the next backup once they are removed"

@@ -27,7 +27,7 @@ pub use loom_repository::storage;
 pub use loom_service::{NoService, ServiceController, ServiceError, Systemd, SystemdOptions, UnitName};
 pub use restore::{
     Action, PlannedRestore, RestorePlan, RestoreReport, RestoreRequest, SignStatePolicy, Which, find_backup,
-    plan as plan_restore, restore,
+    plan as plan_restore, restore, undo_unfinished as undo_unfinished_restore,
 };
 pub use state::{LastRun, Running, StateDir};
 

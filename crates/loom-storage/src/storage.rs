@@ -256,17 +256,6 @@ impl Storage {
         Ok(tops)
     }
 
-    /// Whether there is no object at all.
-    ///
-    /// # Errors
-    /// What every request can meet.
-    pub async fn is_empty(&self) -> Result<bool, StorageError> {
-        let request = self.request("list", None);
-        let location = self.below(None);
-        let first = async || self.listing(location.as_ref()).try_next().await;
-        Ok(self.attempt(&request, first).await?.is_none())
-    }
-
     /// Removes an object. Succeeds if there is none; in a missing bucket there is none either, for some stores.
     ///
     /// # Errors

@@ -131,6 +131,11 @@ impl Home {
 
     fn worthless(&self, found: &Collector<'_>, path: &Path) -> Option<Reason> {
         let name = path.file_name()?;
+        // What is this tool's own is passed over without a word.
+        let (bytes, top) = (name.as_encoded_bytes(), path.parent() == Some(Path::new("")));
+        if top && bytes.starts_with(b".") && !bytes.starts_with(b".loom-") {
+            return Some(Reason::Hidden);
+        }
         if *path == self.tendermint.addr_book || name == "addrbook.json" {
             return Some(Reason::AddressBook);
         }

@@ -119,6 +119,8 @@ pub enum Reason {
     Log,
     /// A lock file or the scratch file of a write that was cut short.
     Temporary,
+    /// A hidden name at the top of the home: a user's (`.ssh`, `.bashrc`), where the home is a user's home as well.
+    Hidden,
     /// A store that Loom put aside when it took up a new one.
     OldStore,
     /// It lies outside the home.
@@ -130,7 +132,15 @@ pub enum Reason {
 impl Reason {
     /// Whether an include of the operator outranks it: a judgement of the layout, not a fact.
     fn is_judgement(self) -> bool {
-        matches!(self, Self::AddressBook | Self::MempoolWal | Self::Log | Self::Temporary | Self::OldStore)
+        matches!(
+            self,
+            Self::AddressBook
+                | Self::MempoolWal
+                | Self::Log
+                | Self::Temporary
+                | Self::Hidden
+                | Self::OldStore
+        )
     }
 }
 
@@ -143,6 +153,7 @@ impl fmt::Display for Reason {
             Self::MempoolWal => "mempool WAL",
             Self::Log => "log",
             Self::Temporary => "temporary",
+            Self::Hidden => "hidden",
             Self::OldStore => "store put aside by Loom",
             Self::OutsideHome => "outside the home",
             Self::LinkTarget => "only the symlink is taken",

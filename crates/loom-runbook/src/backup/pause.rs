@@ -101,15 +101,13 @@ fn still(
 
     let captured = locked(request, plan, sources);
     let capture_took = began.elapsed().saturating_sub(stop_took);
-    let started = back.start();
-    let total = began.elapsed();
     // A node that is down outweighs a capture that failed.
-    started?;
+    let start_took = back.start()?;
     let pause = stopped.was_active.then(|| Pause {
-        total_us: micros(total),
+        total_us: micros(stop_took + capture_took + start_took),
         stop_us: micros(stop_took),
         capture_us: micros(capture_took),
-        start_us: micros(total.saturating_sub(stop_took + capture_took)),
+        start_us: micros(start_took),
     });
     let quiesce = if stopped.was_active { Quiesce::Stop } else { Quiesce::Offline };
     Ok(Paused { snapshot: captured?, quiesce, stopped, pause })
@@ -133,9 +131,13 @@ fn locked(request: &BackupRequest, plan: &BackupPlan, sources: &[Source]) -> Res
     take(request, plan, sources)
 }
 
+/// Whether the databases are of an engine whose live files can be read here.
+pub(super) fn is_leveldb(plan: &BackupPlan) -> bool {
+    LEVELDB.contains(&plan.layout.engine.as_str())
+}
+
 fn take(request: &BackupRequest, plan: &BackupPlan, sources: &[Source]) -> Result<Snapshot, RunError> {
-    let engine =
-        if LEVELDB.contains(&plan.layout.engine.as_str()) { Engine::LevelDb } else { Engine::Opaque };
+    let engine = if is_leveldb(plan) { Engine::LevelDb } else { Engine::Opaque };
     let options = CaptureOptions { copy_max: request.copy_max, engine };
     let excluded = |path: &std::path::Path| plan.layout.is_excluded(path);
     Ok(Snapshot::capture(&request.home, sources, &excluded, &options)?)
@@ -157,14 +159,15 @@ struct Back<'a> {
 }
 
 impl Back<'_> {
-    fn start(&mut self) -> Result<(), RunError> {
-        let Some(stopped) = self.stopped.take() else { return Ok(()) };
+    /// Starts what was stopped; says how long it took until the service was up.
+    fn start(&mut self) -> Result<Duration, RunError> {
+        let Some(stopped) = self.stopped.take() else { return Ok(Duration::ZERO) };
         if !stopped.was_active {
-            return Ok(());
+            return Ok(Duration::ZERO);
         }
         let unit = stopped.unit.clone();
         match self.request.service.controller().start(&stopped, self.request.start_timeout) {
-            Ok(_) => journal::clear(self.state),
+            Ok(started) => journal::clear(self.state).map(|()| started.took),
             Err(error @ loom_service::ServiceError::TouchedByOthers { .. }) => {
                 journal::clear(self.state)?;
                 Err(error.into())

@@ -84,6 +84,15 @@ pub enum SignStatePolicy {
     MinHeight(u64),
 }
 
+/// Undoes what a killed restore left half done in the home. Called before the plan: that looks at what is there.
+///
+/// # Errors
+/// [`RunError::Busy`] when another restore is going on in that home; [`RunError::Place`].
+pub async fn undo_unfinished(request: &RestoreRequest) -> Result<(), RunError> {
+    let home = request.home.clone();
+    blocking(move || stage::undo_unfinished(&home)).await
+}
+
 /// Restores what `plan` says.
 ///
 /// # Errors
@@ -96,7 +105,6 @@ pub async fn restore(
     let since = Instant::now();
     let _lock = StateDir::open(&request.state_dir, &plan.node)?.lock()?;
     plan.refuse_what_must_not_be(request)?;
-    plan.warnings.iter().for_each(|text| observer.event(Event::Warning { text: text.clone() }));
 
     let stage = stage(request, &plan, observer).await?;
     let swapped = swap_in(request, &plan, stage, observer).await?;
@@ -174,10 +182,7 @@ async fn swap_in(
     }
     let down = Instant::now();
     let step = Running::begin(observer, Step::Stop, None);
-    let stopped = {
-        let request = request.clone();
-        blocking(move || Ok(request.service.controller().stop(request.stop_timeout)?)).await?
-    };
+    let stopped = stop(request).await?;
     step.done(if stopped.was_active { "the service is stopped" } else { "nothing was running" });
 
     let step = Running::begin(observer, Step::Swap, None);
@@ -206,6 +211,18 @@ async fn swap_in(
     Ok(Swapped { started: start_it, downtime, ..swapped })
 }
 
+/// Stops the service. One that did not stop in time may be stopping all the same: it is brought back.
+async fn stop(request: &RestoreRequest) -> Result<Stopped, RunError> {
+    let planning = request.clone();
+    let planned = blocking(move || Ok(planning.service.controller().plan_stop()?)).await?;
+    let stopping = request.clone();
+    let stopped = blocking(move || Ok(stopping.service.controller().stop(stopping.stop_timeout)?)).await;
+    if stopped.is_err() {
+        start(request, &planned).await?;
+    }
+    stopped
+}
+
 async fn start(request: &RestoreRequest, stopped: &Stopped) -> Result<(), RunError> {
     let (request, stopped) = (request.clone(), stopped.clone());
     blocking(move || match request.service.controller().start(&stopped, request.start_timeout) {
@@ -220,6 +237,10 @@ async fn start(request: &RestoreRequest, stopped: &Stopped) -> Result<(), RunErr
 
 /// With the node stopped: proves it by its locks, sees to the sign state, and swaps.
 fn swap_stopped(request: &RestoreRequest, plan: &RestorePlan, stage: Stage) -> Result<Swapped, RunError> {
+    // A stop may take minutes: the last moment at which nothing has happened yet.
+    if request.cancel.load(std::sync::atomic::Ordering::Relaxed) {
+        return Err(RunError::Interrupted);
+    }
     let locks = StoreLocks::take(&plan.locks(&request.home))?;
     // Read only now: a node that was running has signed until a moment ago.
     let sign_state = sign::settle(request, plan, &stage)?;

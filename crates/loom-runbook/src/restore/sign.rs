@@ -136,22 +136,29 @@ pub(super) fn settle(
             _ => Err(RunError::SignStateUnknown { file: staged[0].clone() }),
         };
     };
-    let mut raised = from_backup;
+    let (mut raised, mut changed) = (from_backup, false);
     let mut what = "the backup's sign state is the highest known".to_owned();
     if let Some((state, place)) = &known.state
         && Some(*state) > raised.state()
         && let Some(here) = read(place)?
     {
         raised = raised.with_state_of(&here)?;
+        changed = true;
         what = format!("the sign state of {} is higher than the backup's and is kept", place.display());
     }
-    if let SignStatePolicy::MinHeight(height) = request.sign_state
-        && raised.state().is_none_or(|state| state.height < height)
-    {
-        raised = raised.with_min_height(height)?;
-        what = format!("nothing at or below height {height} will be signed");
+    if let SignStatePolicy::MinHeight(height) = request.sign_state {
+        // A node may still sign at the height of its state: one above is the first that it may.
+        let first = height.saturating_add(1);
+        if raised.state().is_none_or(|state| state.height < first) {
+            raised = raised.with_min_height(first)?;
+            changed = true;
+            what = format!("nothing at or below height {height} will be signed");
+        }
     }
-    rewrite(path, &raised.to_bytes())?;
+    // What is the backup's stays the backup's to the byte, its time included.
+    if changed {
+        rewrite(path, &raised.to_bytes())?;
+    }
     let height = raised.state().map_or(0, |state| state.height);
     Ok(Some(format!("{what} (height {height})")))
 }

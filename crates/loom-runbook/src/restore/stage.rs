@@ -42,12 +42,7 @@ impl Stage {
         }
         let root = home.join(RESTORES);
         private_dir(&root)?;
-        let lock = File::open(&root).map_err(|e| RunError::place("open", &root, e))?;
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(RunError::Busy { lock: root }),
-            Err(errno) => return Err(RunError::place("lock", &root, errno.into())),
-        }
+        let lock = lock(&root)?;
         remove_leftovers(&root)?;
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ-").to_string();
         let dir = tempfile::Builder::new().prefix(&now).rand_bytes(4).tempdir_in(&root);
@@ -140,21 +135,56 @@ impl Drop for Stage {
     }
 }
 
+/// Takes the lock of all restores in a home.
+fn lock(root: &Path) -> Result<File, RunError> {
+    let lock = File::open(root).map_err(|e| RunError::place("open", root, e))?;
+    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(RunError::Busy { lock: root.to_owned() }),
+        Err(errno) => Err(RunError::place("lock", root, errno.into())),
+    }
+}
+
+/// Undoes what killed restores left half done in this home, and removes what they had staged.
+pub(super) fn undo_unfinished(home: &Path) -> Result<(), RunError> {
+    let root = home.join(RESTORES);
+    if !root.exists() {
+        return Ok(());
+    }
+    let _lock = lock(&root)?;
+    remove_leftovers(&root)
+}
+
 /// Undoes swaps that were cut short and removes stages of restores that died before their swap. The lock is held.
 fn remove_leftovers(root: &Path) -> Result<(), RunError> {
     let dirs = fs::read_dir(root).map_err(|e| RunError::place("read", root, e))?;
     for dir in dirs {
         let dir = dir.map_err(|e| RunError::place("read", root, e))?.path();
-        swap::undo_unfinished(&dir)?;
+        let undone = swap::undo_unfinished(&dir)?;
         let staged = dir.join("staged");
         if staged.exists() {
             fs::remove_dir_all(&staged).map_err(|e| RunError::place("remove", &staged, e))?;
+        }
+        if undone {
+            // Every entry is back in its place: what is left are the directories they stood in.
+            remove_empty(&dir.join("previous"));
         }
         // These go only when they are empty: there may be previous entries in them.
         let _ = fs::remove_dir(dir.join("previous"));
         let _ = fs::remove_dir(&dir);
     }
     Ok(())
+}
+
+/// Removes directories in which there are only directories.
+fn remove_empty(dir: &Path) {
+    for child in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if child.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_empty(&child.path());
+        }
+    }
+    // Fails where something is left in it.
+    let _ = fs::remove_dir(dir);
 }
 
 fn private_dir(path: &Path) -> Result<(), RunError> {

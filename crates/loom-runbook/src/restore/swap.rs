@@ -3,10 +3,14 @@
 use std::{
     ffi::OsString,
     fs,
-    os::unix::ffi::{OsStrExt, OsStringExt},
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::PermissionsExt,
+    },
     path::{Path, PathBuf},
 };
 
+use loom_service::StoreLocks;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -103,8 +107,31 @@ fn rename(from: &Path, to: &Path) -> Result<(), RunError> {
         Err(rustix::io::Errno::INVAL) if to.symlink_metadata().is_err() => {
             fs::rename(from, to).map_err(|e| RunError::place("rename to", to, e))
         }
+        Err(rustix::io::Errno::ACCESS) if is_sealed(from) => rename_sealed(from, to),
         Err(errno) => Err(RunError::place("rename to", to, errno.into())),
     }
+}
+
+/// The right of a directory's owner to write in it.
+const OWNER_WRITES: u32 = 0o200;
+
+/// Whether this is a directory that its own owner may not write in.
+fn is_sealed(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|m| m.is_dir() && m.permissions().mode() & OWNER_WRITES == 0)
+}
+
+/// Moving a directory writes its `..`: whoever is not root needs the right to write in it as long as that takes.
+fn rename_sealed(from: &Path, to: &Path) -> Result<(), RunError> {
+    let set_mode = |path: &Path, mode: u32| {
+        let set = fs::set_permissions(path, fs::Permissions::from_mode(mode));
+        set.map_err(|e| RunError::place("set the mode of", path, e))
+    };
+    let metadata = from.symlink_metadata().map_err(|e| RunError::place("look at", from, e))?;
+    let mode = metadata.permissions().mode();
+    set_mode(from, mode | OWNER_WRITES)?;
+    let renamed = rename(from, to);
+    set_mode(if renamed.is_ok() { to } else { from }, mode)?;
+    renamed
 }
 
 /// Undoes the renames that were done, the last one first.
@@ -118,14 +145,18 @@ fn undo(renames: &Renames) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Undoes a swap that was cut short, by the journal in its directory.
-pub(super) fn undo_unfinished(dir: &Path) -> Result<(), RunError> {
+/// Undoes a swap that was cut short, by the journal in its directory. Returns whether there was one.
+pub(super) fn undo_unfinished(dir: &Path) -> Result<bool, RunError> {
     let written_down = journal(dir);
-    if let Some(renames) = state::read_json::<Renames>(&written_down)? {
-        tracing::warn!(dir = %dir.display(), "an earlier restore was cut short in its swap: it is undone");
-        undo(&renames)?;
-        sync(dir)?;
-        state::remove(&written_down)?;
-    }
-    Ok(())
+    let Some(renames) = state::read_json::<Renames>(&written_down)? else { return Ok(false) };
+    tracing::warn!(dir = %dir.display(), "an earlier restore was cut short in its swap: it is undone");
+    // Whoever has opened one of the databases since is not to have it moved away under it.
+    let lock = |(_, to): &(Bytes, Bytes)| path(to).join("LOCK");
+    let locks: Vec<PathBuf> = renames.0.iter().map(lock).filter(|lock| lock.is_file()).collect();
+    let locks = StoreLocks::take(&locks)?;
+    undo(&renames)?;
+    sync(dir)?;
+    drop(locks);
+    state::remove(&written_down)?;
+    Ok(true)
 }

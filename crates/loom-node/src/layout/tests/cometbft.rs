@@ -23,6 +23,8 @@ fn a_cometbft_home_is_taken_whole_but_for_what_is_worthless() {
         ".loom-snapshot/1/x",
         ".loom-restore/journal",
         "node_key.json.old",
+        ".ssh/id_ed25519",
+        "wasm/.kept",
     ] {
         home.file(file, "");
     }
@@ -49,6 +51,7 @@ fn a_cometbft_home_is_taken_whole_but_for_what_is_worthless() {
     identity keyring-file
     identity node_key.json.old
     data     wasm
+    -        .ssh (hidden)
     -        config/addrbook.json (address book)
     -        config/write-file-atomic-99 (temporary)
     -        data/LOCK (temporary)

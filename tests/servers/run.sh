@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Runs the storage conformance suite against real servers: installs them, starts them, tests, stops them.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+servers=tests/servers/servers.sh
+"$servers" install
+trap '"$servers" stop' EXIT
+"$servers" start
+set -a
+# shellcheck source=/dev/null
+. <("$servers" env)
+set +a
+cargo test -p loom-storage --test conformance -- --include-ignored
