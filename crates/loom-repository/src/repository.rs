@@ -7,8 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     BackupId, FileEntry, Manifest, NodeName, Proof, RepositoryError, RepositoryId, StoreOptions, Summary,
-    Writing, fetch,
-    keys::{self},
+    Writing, fetch, keys,
     marker::{self, Marker},
 };
 

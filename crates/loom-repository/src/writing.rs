@@ -42,7 +42,7 @@ pub struct StoreOptions {
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { workers: 2, uploads: 3, level: 1, cancel: Arc::default() }
+        Self { workers: 2, uploads: 2, level: 1, cancel: Arc::default() }
     }
 }
 
@@ -365,7 +365,7 @@ struct Named {
 impl<F: Fn(u64)> Work<F> {
     fn run(&self, packing: &Packing) -> Result<Vec<Named>, RepositoryError> {
         let mut named = Vec::new();
-        let mut buffer = Vec::new();
+        let mut buffer = Vec::with_capacity(SEGMENT_MAX as usize);
         while let Some((file, number)) = self.take() {
             let step = self.one(file, number, &mut buffer, packing);
             named.push(step.inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?);

@@ -289,6 +289,21 @@ async fn a_store_that_fails_or_stalls_at_any_call_never_leaves_a_listed_backup_t
     assert!(refused >= 15 && cut_off >= 8 && succeeded >= 10, "{refused} {cut_off} {succeeded}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_vanishes_or_shrinks_before_it_is_stored_is_named_and_nothing_is_published() {
+    let place = Place::new();
+    let image = place.dir.path().join("image");
+    fs::write(&image, b"four").unwrap();
+    for (image, size) in [(place.dir.path().join("gone"), 4), (image, 5)] {
+        let repository = Repository::create_or_open(place.storage.clone()).await.unwrap();
+        let mut writing = repository.begin(&node(), StoreOptions::default()).await.unwrap();
+        let entry = FileEntry::file("data/state.db/000007.log", size, "data");
+        let error = writing.store(vec![FileToStore { entry, image: Some(image) }], |_| ()).await.unwrap_err();
+        assert_eq!(error.to_string(), "read data/state.db/000007.log for the backup");
+        assert_eq!(repository.backups(&node()).await.unwrap(), []);
+    }
+}
+
 #[tokio::test]
 async fn a_place_in_use_for_something_else_does_not_become_a_repository() {
     let place = Place::new();

@@ -120,7 +120,12 @@ async fn run(
     // Before the pause: a repository that cannot be written must not cost the node a second.
     let step = Running::begin(observer, Step::Open, None);
     let (repository, mut writing) = open(request).await?;
-    step.done(format!("repository {}", repository.storage().url()));
+    let lax = if repository.conditional_put() {
+        ""
+    } else {
+        ", in a store that overwrites objects even when told not to"
+    };
+    step.done(format!("repository {}{lax}", repository.storage().url()));
 
     let step = Running::begin(observer, Step::Pause, None);
     let paused = pause::capture(request, &plan, state).await?;

@@ -9,11 +9,7 @@ use std::{
 use loom_repository::{Destination, FileEntry, FileKind};
 use rustix::fs::FlockOperation;
 
-use super::{
-    place,
-    plan::path_of,
-    swap::{self},
-};
+use super::{place, plan::path_of, swap};
 use crate::{RunError, owners::Numbers};
 
 /// The directory in a home in which restores are staged and old entries kept.
