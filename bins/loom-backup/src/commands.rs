@@ -38,9 +38,11 @@ pub(crate) async fn run(
         return Ok(exit_of(plan.has_unclassified(), &plan.warnings));
     }
     let outcome = loom_runbook::backup(&request, &*progress(common.json)).await;
-    publish_outcome(&config, &request)?;
+    let published = publish_outcome(&config, &request);
     let report = outcome?;
     out.print(&report, || in_short(&report)).map_err(Failure::Print)?;
+    // Last: metrics that cannot be written must not hide what became of the node.
+    published?;
     Ok(exit_of(report.has_unclassified(), &report.warnings))
 }
 
@@ -119,6 +121,10 @@ pub(crate) fn recover(common: &Common, node: Option<&NodeName>, service: Option<
         Recovered::ServiceBack => {
             ("service_back", "the service that an interrupted run had stopped is back\n")
         }
+        Recovered::LeftToOthers => (
+            "left_to_others",
+            "somebody started or stopped the service since a run was cut short: it is left as it is\n",
+        ),
     };
     Output { json: common.json }
         .print(&json!({ "version": 1, "recovered": word }), || text.to_owned())

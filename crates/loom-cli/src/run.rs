@@ -76,7 +76,7 @@ impl Failure {
     }
 }
 
-/// Runs a command to its exit code. The flag it is given is set by SIGINT and SIGTERM.
+/// Runs a command to its exit code. The flag it is given is set by SIGINT, SIGTERM and SIGHUP.
 pub fn main<F>(common: &Common, command: impl FnOnce(Arc<AtomicBool>) -> F) -> ExitCode
 where
     F: Future<Output = Result<Exit, Failure>>,
@@ -110,8 +110,8 @@ where
 /// Says to whoever works that it should end, as often as a signal comes; it is theirs to leave the node running.
 async fn listen(cancel: Arc<AtomicBool>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
     else {
         return;
     };
@@ -119,6 +119,8 @@ async fn listen(cancel: Arc<AtomicBool>) {
         let name = tokio::select! {
             _ = interrupt.recv() => "SIGINT",
             _ = terminate.recv() => "SIGTERM",
+            // The terminal is gone: the run ends as it would for the others.
+            _ = hangup.recv() => "SIGHUP",
         };
         cancel.store(true, Ordering::Relaxed);
         let _ = writeln!(

@@ -119,10 +119,10 @@ impl Repository {
         Ok(backups)
     }
 
-    /// What is said of a backup, from its summary; from its manifest where the summary is gone.
+    /// What is said of a backup, from its summary.
     ///
     /// # Errors
-    /// [`RepositoryError::Damaged`] for a summary that is damaged or another backup's.
+    /// [`RepositoryError::Missing`], [`RepositoryError::Damaged`] for a summary that is damaged or another backup's.
     pub async fn summary(&self, node: &NodeName, id: &BackupId) -> Result<Summary, RepositoryError> {
         let key = keys::summary(node, id);
         let stored = match self.storage.get(&key).await {

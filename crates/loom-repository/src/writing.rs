@@ -111,7 +111,10 @@ impl Writing {
         let packing =
             Arc::new(Packing::new(repository.clone(), node.clone(), options.level, options.uploads));
         if let Some(newest) = newest_manifest(&repository, &node, &mut warnings).await? {
-            packing.known.learn(segments_of(&newest), &sizes);
+            // A pack whose size is no longer the one it had is cut or replaced: its segments are stored anew.
+            let whole = newest.packs.iter().filter(|pack| sizes.get(&pack.id) == Some(&pack.size));
+            let whole = whole.map(|pack| (pack.id, pack.size)).collect();
+            packing.known.learn(segments_of(&newest), &whole);
         }
         let (new_packs, files) = (Vec::new(), Vec::new());
         Ok(Self { repository, node, options, packing, sizes, new_packs, files, warnings })

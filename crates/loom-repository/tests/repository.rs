@@ -290,6 +290,18 @@ async fn a_store_that_fails_or_stalls_at_any_call_never_leaves_a_listed_backup_t
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pack_that_was_cut_is_stored_again_by_the_next_backup() {
+    let place = Place::new();
+    let files = BTreeMap::from([("a.ldb", noise(1, 5000))]);
+    place.back_up(&files).await.unwrap();
+    let pack = place.objects().into_iter().find(|path| path.to_string_lossy().ends_with(".tar.zst")).unwrap();
+    let whole = fs::read(&pack).unwrap();
+    fs::write(&pack, &whole[..100]).unwrap();
+    assert_eq!(place.back_up(&files).await.unwrap().facts.totals.new_bytes, 5000);
+    assert_eq!(restore(&place.storage, None).await.unwrap(), as_restored(&files));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_vanishes_or_shrinks_before_it_is_stored_is_named_and_nothing_is_published() {
     let place = Place::new();
     let image = place.dir.path().join("image");

@@ -161,6 +161,20 @@ pub enum RunError {
         /// What it is.
         state: String,
     },
+    /// A restore was cut short in its swap, and what it did could not be undone.
+    #[error("{} is half swapped by a restore: the node must not be started on it", home.display())]
+    HalfSwapped {
+        /// The home.
+        home: PathBuf,
+        /// Why it could not be undone.
+        source: Box<RunError>,
+    },
+    /// A restore was cut short in its swap, and this run must not touch what it left.
+    #[error("a restore was cut short in {}: old and new entries may be mixed there", home.display())]
+    RestoreCutShort {
+        /// The home.
+        home: PathBuf,
+    },
     /// Told to stop before the run was complete.
     #[error("interrupted; the node is as it was and nothing was published")]
     Interrupted,
@@ -195,7 +209,7 @@ impl RunError {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Busy { .. } => Kind::Busy,
-            Self::NotBack { .. } | Self::FellOver { .. } => Kind::NodeNotBack,
+            Self::NotBack { .. } | Self::FellOver { .. } | Self::HalfSwapped { .. } => Kind::NodeNotBack,
             Self::Interrupted | Self::Repository(RepositoryError::Interrupted) => Kind::Interrupted,
             Self::Repository(error) if error.is_damage() => Kind::Damaged,
             Self::Unusable { .. } => Kind::Damaged,
@@ -206,6 +220,7 @@ impl RunError {
                 | RepositoryError::NoBackup { .. },
             )
             | Self::SecretsToRemote { .. }
+            | Self::RestoreCutShort { .. }
             | Self::NothingToBackUp { .. }
             | Self::WhichNode { .. }
             | Self::ClassNotInBackup { .. }
@@ -235,6 +250,9 @@ impl RunError {
             Self::SecretsToRemote { .. } => {
                 "set `secrets = \"exclude\"` in [backup] to leave keys out, or `secrets = \"plaintext\"` to store them readable \
                  by whoever can read the bucket"
+            }
+            Self::HalfSwapped { .. } | Self::RestoreCutShort { .. } => {
+                "`loom-restore run` undoes it first; the old entries are under .loom-restore/*/previous"
             }
             Self::EntriesExist { .. } => {
                 "--replace puts the backup's entries in their place and keeps the old ones under .loom-restore/"

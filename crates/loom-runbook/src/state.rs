@@ -104,6 +104,20 @@ impl StateDir {
     }
 }
 
+/// Takes the lock of a home, which a backup's pause and a restore's swap exclude each other by, whatever the node is called.
+///
+/// # Errors
+/// [`RunError::Busy`] when it is held; [`RunError::Home`].
+pub(crate) fn lock_home(home: &Path) -> Result<Running, RunError> {
+    let failed = |source| RunError::Home { path: home.to_owned(), source };
+    let file = File::open(home).map_err(failed)?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Running { _lock: file }),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(RunError::Busy { lock: home.to_owned() }),
+        Err(errno) => Err(failed(errno.into())),
+    }
+}
+
 /// Reads a file of JSON; `None` when it is not there.
 pub(crate) fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, RunError> {
     match fs::read(path) {

@@ -3,6 +3,7 @@
 //! Does not know what the programs are for.
 
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -22,7 +23,13 @@ pub(crate) struct Output {
 /// is allowed (a `sudo` of root's is not ours to kill), and never waited for.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> io::Result<Output> {
     let deadline = Instant::now() + limit;
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    // In a process group of its own: a Ctrl-C is for us and must not end the call that brings the node back.
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()?;
     // Read in threads, not after the end: a program that fills a pipe would never end.
     let stdout = read_all(child.stdout.take());
     let stderr = read_all(child.stderr.take());

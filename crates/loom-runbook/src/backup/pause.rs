@@ -10,7 +10,7 @@ use loom_service::{Stopped, StoreLocks, UnitName};
 use loom_snapshot::{CaptureOptions, Engine, SkippedKind, Snapshot, Source};
 
 use super::{BackupPlan, BackupRequest, QuiesceMode, blocking, plan::lock_files, record};
-use crate::{RunError, StateDir, journal};
+use crate::{RunError, StateDir, journal, state};
 
 /// The image of the node's files, and how it was come by.
 pub(super) struct Paused {
@@ -72,17 +72,21 @@ fn still(
     request: &BackupRequest,
     plan: &BackupPlan,
     sources: &[Source],
-    state: &StateDir,
+    state_dir: &StateDir,
 ) -> Result<Paused, RunError> {
+    let _home = state::lock_home(&request.home)?;
+    if crate::restore::is_half_swapped(&request.home) {
+        return Err(RunError::RestoreCutShort { home: request.home.clone() });
+    }
     let service = request.service.controller();
     let planned = service.plan_stop()?;
     if interrupted(request) {
         return Err(RunError::Interrupted);
     }
     if planned.was_active {
-        journal::write(state, &planned, request.start_timeout)?;
+        journal::write(state_dir, &planned, request.start_timeout)?;
     }
-    let mut back = Back { request, state, stopped: Some(planned) };
+    let mut back = Back { request, state: state_dir, stopped: Some(planned) };
     let began = Instant::now();
     let stopped = match service.stop(request.stop_timeout) {
         Ok(stopped) => stopped,
@@ -95,7 +99,7 @@ fn still(
     let stop_took = began.elapsed();
     if stopped.was_active && Some(&stopped.invocation_id) != back.stopped.as_ref().map(|s| &s.invocation_id) {
         // It restarted itself between the plan and the stop.
-        journal::write(state, &stopped, request.start_timeout)?;
+        journal::write(state_dir, &stopped, request.start_timeout)?;
     }
     back.stopped = Some(stopped.clone());
 
@@ -166,7 +170,7 @@ impl Back<'_> {
             return Ok(Duration::ZERO);
         }
         let unit = stopped.unit.clone();
-        match self.request.service.controller().start(&stopped, self.request.start_timeout) {
+        match start_with_patience(self.request, &stopped) {
             Ok(started) => journal::clear(self.state).map(|()| started.took),
             Err(error @ loom_service::ServiceError::TouchedByOthers { .. }) => {
                 journal::clear(self.state)?;
@@ -177,6 +181,26 @@ impl Back<'_> {
                 Some(unit) => RunError::NotBack { unit, source: Box::new(error.into()) },
                 None => error.into(),
             }),
+        }
+    }
+}
+
+/// Starts what was stopped. A `systemctl` that could not be run or was killed (a second Ctrl-C reaches it too) is run again.
+fn start_with_patience(
+    request: &BackupRequest,
+    stopped: &Stopped,
+) -> Result<loom_service::Started, loom_service::ServiceError> {
+    use loom_service::ServiceError::{Answer, Failed, Run};
+    const TRIES: u32 = 5;
+    let mut tries = 1;
+    loop {
+        match request.service.controller().start(stopped, request.start_timeout) {
+            Err(error @ (Run { .. } | Failed { .. } | Answer { .. })) if tries < TRIES => {
+                tracing::debug!(%error, "the service is started once more");
+                std::thread::sleep(Duration::from_millis(500));
+                tries += 1;
+            }
+            other => return other,
         }
     }
 }

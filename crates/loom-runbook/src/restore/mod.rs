@@ -20,6 +20,8 @@ use loom_repository::storage::Storage;
 use loom_repository::{BackupId, FetchOptions, NodeName, Repository};
 use loom_service::{Stopped, StoreLocks};
 
+pub(crate) use swap::is_half_swapped;
+
 pub use plan::{Action, PlannedRestore, RestorePlan, find_backup, plan};
 pub use report::RestoreReport;
 
@@ -27,6 +29,8 @@ use crate::{
     Event, Observer, RunError, Service, StateDir, Step,
     backup::blocking,
     events::{Running, telling},
+    journal,
+    state::lock_home,
 };
 use stage::Stage;
 
@@ -93,6 +97,12 @@ pub async fn undo_unfinished(request: &RestoreRequest) -> Result<(), RunError> {
     blocking(move || stage::undo_unfinished(&home)).await
 }
 
+/// Brings a home out of a swap that was cut short: undone, or found complete. Called before a service is started on it.
+pub(crate) fn settle(home: &std::path::Path) -> Result<(), RunError> {
+    stage::undo_unfinished(home)
+        .map_err(|source| RunError::HalfSwapped { home: home.to_owned(), source: Box::new(source) })
+}
+
 /// Restores what `plan` says.
 ///
 /// # Errors
@@ -103,11 +113,12 @@ pub async fn restore(
     observer: &dyn Observer,
 ) -> Result<RestoreReport, RunError> {
     let since = Instant::now();
-    let _lock = StateDir::open(&request.state_dir, &plan.node)?.lock()?;
+    let runs = StateDir::open(&request.state_dir, &plan.node)?;
+    let _lock = runs.lock()?;
     plan.refuse_what_must_not_be(request)?;
 
     let stage = stage(request, &plan, observer).await?;
-    let swapped = swap_in(request, &plan, stage, observer).await?;
+    let swapped = swap_in(request, &plan, &runs, stage, observer).await?;
     Ok(RestoreReport {
         version: 1,
         backup: plan.backup,
@@ -174,15 +185,18 @@ struct Swapped {
 async fn swap_in(
     request: &RestoreRequest,
     plan: &RestorePlan,
+    runs: &StateDir,
     stage: Stage,
     observer: &dyn Observer,
 ) -> Result<Swapped, RunError> {
     if request.cancel.load(std::sync::atomic::Ordering::Relaxed) {
         return Err(RunError::Interrupted);
     }
+    // Until the service is back no backup may look at this home, whatever it calls the node.
+    let _home = lock_home(&request.home)?;
     let down = Instant::now();
     let step = Running::begin(observer, Step::Stop, None);
-    let stopped = stop(request).await?;
+    let stopped = stop(request, runs).await?;
     step.done(if stopped.was_active { "the service is stopped" } else { "nothing was running" });
 
     let step = Running::begin(observer, Step::Swap, None);
@@ -192,9 +206,12 @@ async fn swap_in(
     };
     let swapped = match swapped {
         Ok(swapped) => swapped,
+        // Not undone: nothing may run on it.
+        Err(error @ RunError::HalfSwapped { .. }) => return Err(error),
         // Undone: what was running before runs again, on what it ran on before.
         Err(error) => {
             start(request, &stopped).await?;
+            journal::clear(runs)?;
             return Err(error);
         }
     };
@@ -207,14 +224,22 @@ async fn swap_in(
         start(request, &Stopped { was_active: true, ..stopped.clone() }).await?;
         step.done("the service is active");
     }
+    journal::clear(runs)?;
     let downtime = if stopped.was_active && start_it { down.elapsed() } else { Duration::ZERO };
     Ok(Swapped { started: start_it, downtime, ..swapped })
 }
 
 /// Stops the service. One that did not stop in time may be stopping all the same: it is brought back.
-async fn stop(request: &RestoreRequest) -> Result<Stopped, RunError> {
-    let planning = request.clone();
-    let planned = blocking(move || Ok(planning.service.controller().plan_stop()?)).await?;
+async fn stop(request: &RestoreRequest, runs: &StateDir) -> Result<Stopped, RunError> {
+    let (planning, runs) = (request.clone(), runs.clone());
+    let planned = blocking(move || {
+        let planned = planning.service.controller().plan_stop()?;
+        if planned.was_active && planning.start {
+            journal::write_for(&runs, &planned, planning.start_timeout, Some(&planning.home))?;
+        }
+        Ok(planned)
+    })
+    .await?;
     let stopping = request.clone();
     let stopped = blocking(move || Ok(stopping.service.controller().stop(stopping.stop_timeout)?)).await;
     if stopped.is_err() {

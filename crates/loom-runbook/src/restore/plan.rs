@@ -9,6 +9,7 @@ use std::{
 
 use loom_node::{Class, ClassSet, Layout, LayoutKind, LayoutOptions, examine};
 use loom_repository::{Backup, FileEntry, Manifest, NodeName, Repository};
+use loom_service::ServiceController;
 use serde::Serialize;
 
 use super::{RestoreRequest, SignStatePolicy, Which, sign};
@@ -46,6 +47,12 @@ pub struct RestorePlan {
     pub node: NodeName,
     #[serde(skip)]
     pub(super) manifest: Box<Manifest>,
+    /// The signing files that are in the home now, whatever the backup has.
+    #[serde(skip)]
+    pub(super) signing_here: Vec<PathBuf>,
+    /// The LOCK files of the databases that are in the home now.
+    #[serde(skip)]
+    locks_here: Vec<PathBuf>,
 }
 
 /// What is done with one entry of the home.
@@ -88,7 +95,8 @@ pub async fn plan(request: &RestoreRequest) -> Result<RestorePlan, RunError> {
     let manifest = repository.manifest(&node, &backup.id).await?;
     repository.check_presence(&node, &manifest).await?;
 
-    let target = Target::look(&request.home, &manifest)?;
+    right_to_start(request).await?;
+    let target = Target::look(&request.home, &manifest);
     let classes = classes(request, &manifest, &target)?;
     let entries = entries(&manifest, classes, &target, &request.home)?;
     let mut plan = RestorePlan {
@@ -109,6 +117,8 @@ pub async fn plan(request: &RestoreRequest) -> Result<RestorePlan, RunError> {
         warnings: Vec::new(),
         node,
         manifest: Box::new(manifest),
+        signing_here: target.paths(Class::Signing),
+        locks_here: target.locks(&request.home)?,
     };
     let wanted = plan.wanted();
     plan.files =
@@ -118,6 +128,17 @@ pub async fn plan(request: &RestoreRequest) -> Result<RestorePlan, RunError> {
     plan.sign_state = sign::foresee(request, &plan)?;
     plan.warnings = warnings(&plan);
     Ok(plan)
+}
+
+/// Before hours of download: a service that could be stopped and not started again would leave the node down.
+async fn right_to_start(request: &RestoreRequest) -> Result<(), RunError> {
+    let Service::Systemd(systemd) = &request.service else { return Ok(()) };
+    let systemd = std::sync::Arc::clone(systemd);
+    crate::backup::blocking(move || {
+        systemd.plan_stop()?;
+        Ok(systemd.can_control()?)
+    })
+    .await
 }
 
 async fn which_node(repository: &Repository, asked: Option<&NodeName>) -> Result<NodeName, RunError> {
@@ -161,13 +182,29 @@ struct Target {
 }
 
 impl Target {
-    fn look(home: &Path, manifest: &Manifest) -> Result<Self, RunError> {
+    fn look(home: &Path, manifest: &Manifest) -> Self {
         // A home that is empty or absent has nothing to look at; a layout of a later version is told by its entries alone.
         let kind: Option<LayoutKind> = manifest.facts.layout.parse().ok();
         let there = home.read_dir().is_ok_and(|mut names| names.next().is_some());
         let options = LayoutOptions { kind, strict: false, ..LayoutOptions::default() };
-        let layout = if there && kind.is_some() { Some(examine(home, &options)?) } else { None };
-        Ok(Self { layout })
+        let layout = if there && kind.is_some() {
+            // A home whose configuration is broken is what one restores; its entries are then told by the manifest alone.
+            let examined = examine(home, &options);
+            examined.inspect_err(|error| tracing::warn!(%error, "the home is not understood")).ok()
+        } else {
+            None
+        };
+        Self { layout }
+    }
+
+    /// The entries of a class, as paths relative to the home.
+    fn paths(&self, class: Class) -> Vec<PathBuf> {
+        let entries = self.layout.iter().flat_map(|layout| &layout.entries);
+        entries.filter(|entry| entry.class == class).map(|entry| entry.path.clone()).collect()
+    }
+
+    fn locks(&self, home: &Path) -> Result<Vec<PathBuf>, RunError> {
+        Ok(self.layout.as_ref().map(|layout| layout.lock_files(home)).transpose()?.unwrap_or_default())
     }
 
     fn has(&self, class: Class) -> bool {
@@ -214,7 +251,9 @@ fn entries(
     let restored: BTreeSet<PathBuf> = entries.iter().map(|entry| entry.name.clone()).collect();
     if classes.contains(Class::Data) {
         let here = target.layout.iter().flat_map(|layout| &layout.entries);
-        for entry in here.filter(|entry| entry.class == Class::Data && !restored.contains(&entry.path)) {
+        let chain_state = |entry: &loom_node::Entry| entry.store || entry.path.ends_with("cs.wal");
+        let stale = |entry: &&loom_node::Entry| entry.class == Class::Data && chain_state(entry);
+        for entry in here.filter(stale).filter(|entry| !restored.contains(&entry.path)) {
             let (path, name) = (entry.path.to_string_lossy().into_owned(), entry.path.clone());
             entries.push(PlannedRestore { path, class: Class::Data, action: Action::Remove, name });
         }
@@ -293,11 +332,15 @@ impl RestorePlan {
         self.manifest.containers.iter().find(|container| *container.path == *path)
     }
 
-    /// The LOCK files of the databases that will be moved aside.
+    /// The LOCK files of every database that is here: while they are held, no node runs on any part of this home.
     pub(super) fn locks(&self, home: &Path) -> Vec<PathBuf> {
         let in_the_way = self.entries.iter().filter(|entry| entry.action != Action::Create);
         let lock = |entry: &PlannedRestore| home.join(&entry.name).join("LOCK");
-        in_the_way.map(lock).filter(|path| path.is_file()).collect()
+        let mut locks: Vec<PathBuf> = in_the_way.map(lock).filter(|path| path.is_file()).collect();
+        locks.extend(self.locks_here.iter().filter(|path| path.is_file()).cloned());
+        locks.sort_unstable();
+        locks.dedup();
+        locks
     }
 }
 

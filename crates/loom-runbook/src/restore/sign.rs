@@ -1,6 +1,7 @@
 //! What a validator has signed is never rolled back: the state that is put in place is the highest that is known.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::Write,
     path::{Path, PathBuf},
@@ -20,31 +21,38 @@ fn restored(plan: &RestorePlan) -> impl Iterator<Item = &Path> {
     plan.restored().filter(|entry| entry.class == Class::Signing).map(|entry| entry.name.as_path())
 }
 
-/// What the home knows of a validator's key.
+/// What the home knows of what was signed here.
 #[derive(Debug, Default)]
 struct Known {
-    /// The highest state, and where it stands.
-    state: Option<(SignState, PathBuf)>,
-    /// The addresses of the keys that are, or were, here.
+    /// The highest state of the home as it is, and where it stands.
+    home: Option<(SignState, PathBuf)>,
+    /// The addresses of the keys in the home as it is.
     addresses: Vec<String>,
+    /// The highest state of the home and of what earlier restores moved aside. It can only raise what is put in place.
+    highest: Option<(SignState, PathBuf)>,
 }
 
 impl Known {
     /// Looks at the signing files of the home, and at those that earlier restores moved aside.
     fn look(home: &Path, plan: &RestorePlan) -> Result<Self, RunError> {
         let mut known = Self::default();
-        let mut places = vec![home.to_owned()];
-        let earlier = fs::read_dir(home.join(RESTORES)).into_iter().flatten().flatten();
-        places.extend(earlier.map(|dir| dir.path().join("previous")));
-        for place in places {
-            for name in restored(plan) {
-                let path = place.join(name);
-                let Some(file) = read(&path)? else { continue };
-                known.addresses.extend(file.address());
-                if let Some(state) = file.state()
-                    && known.state.as_ref().is_none_or(|(highest, _)| state > *highest)
-                {
-                    known.state = Some((state, path));
+        // Those that come, and those that are here under other names.
+        let names: BTreeSet<&Path> =
+            restored(plan).chain(plan.signing_here.iter().map(PathBuf::as_path)).collect();
+        for name in &names {
+            let path = home.join(name);
+            let Some(file) = read(&path)? else { continue };
+            known.addresses.extend(file.address());
+            raise(&mut known.home, &file, &path);
+            raise(&mut known.highest, &file, &path);
+        }
+        for dir in fs::read_dir(home.join(RESTORES)).into_iter().flatten().flatten() {
+            for (kept, name) in
+                ["previous", "undone"].iter().flat_map(|kept| names.iter().map(move |n| (kept, n)))
+            {
+                let path = dir.path().join(kept).join(name);
+                if let Some(file) = read(&path)? {
+                    raise(&mut known.highest, &file, &path);
                 }
             }
         }
@@ -53,7 +61,15 @@ impl Known {
 
     /// Whether the state here is that of the key in the backup, as far as the addresses tell.
     fn is_of(&self, address: Option<&String>) -> bool {
-        self.state.is_some() && address.is_some_and(|address| self.addresses.contains(address))
+        self.home.is_some() && address.is_some_and(|address| self.addresses.contains(address))
+    }
+}
+
+fn raise(highest: &mut Option<(SignState, PathBuf)>, file: &SignFile, path: &Path) {
+    if let Some(state) = file.state()
+        && highest.as_ref().is_none_or(|(known, _)| state > *known)
+    {
+        *highest = Some((state, path.to_owned()));
     }
 }
 
@@ -76,7 +92,7 @@ fn read(path: &Path) -> Result<Option<SignFile>, RunError> {
 /// key's in [`settle`].
 pub(super) fn refuse_unknown(request: &RestoreRequest, plan: &RestorePlan) -> Result<(), RunError> {
     let Some(file) = restored(plan).next() else { return Ok(()) };
-    match Known::look(&request.home, plan)?.state {
+    match Known::look(&request.home, plan)?.home {
         Some(_) => Ok(()),
         None => Err(RunError::SignStateUnknown { file: request.home.join(file) }),
     }
@@ -87,7 +103,7 @@ pub(super) fn foresee(request: &RestoreRequest, plan: &RestorePlan) -> Result<Op
     if restored(plan).next().is_none() {
         return Ok(None);
     }
-    let here = match Known::look(&request.home, plan)?.state {
+    let here = match Known::look(&request.home, plan)?.home {
         Some((state, _)) => format!("this home has signed up to height {}", state.height),
         None => "this home has no sign state".to_owned(),
     };
@@ -122,23 +138,27 @@ pub(super) fn settle(
     let known = Known::look(&request.home, plan)?;
     let address = files.iter().find_map(|(_, file)| file.address());
     if request.sign_state == SignStatePolicy::Refuse && !known.is_of(address.as_ref()) {
-        let file = known.state.map_or_else(|| staged[0].clone(), |(_, path)| path);
+        let file = known.home.map_or_else(|| staged[0].clone(), |(_, path)| path);
         return Err(RunError::SignStateUnknown { file });
     }
     let Some((path, from_backup)) = files.into_iter().find(|(_, file)| file.state().is_some()) else {
-        // A key and no state: a node with such a pair does not start, and one with a made-up state might sign twice.
-        return match request.sign_state {
-            SignStatePolicy::MinHeight(_) | SignStatePolicy::FromBackup | SignStatePolicy::Refuse
-                if known.state.is_some() =>
-            {
-                Ok(Some("the sign state of this home stays as it is".to_owned()))
+        // A key and no state. Fine beside a state of this very key that stays where it is and is high enough; a made-up one might
+        // let the node sign twice.
+        let high_enough = |state: &SignState| match request.sign_state {
+            SignStatePolicy::MinHeight(height) => state.height > height,
+            SignStatePolicy::FromBackup | SignStatePolicy::Refuse => true,
+        };
+        let stays = |path: &Path| !restored(plan).any(|name| request.home.join(name) == path);
+        return match &known.home {
+            Some((here, path)) if stays(path) && known.is_of(address.as_ref()) && high_enough(here) => {
+                Ok(Some(format!("the sign state of this home stays as it is (height {})", here.height)))
             }
             _ => Err(RunError::SignStateUnknown { file: staged[0].clone() }),
         };
     };
     let (mut raised, mut changed) = (from_backup, false);
     let mut what = "the backup's sign state is the highest known".to_owned();
-    if let Some((state, place)) = &known.state
+    if let Some((state, place)) = &known.highest
         && Some(*state) > raised.state()
         && let Some(here) = read(place)?
     {

@@ -100,15 +100,16 @@ impl Stage {
     }
 
     /// Says that the staged entries are in place: only what is left of the stage itself is to be removed.
-    pub(super) fn swapped(mut self) -> Result<Option<PathBuf>, RunError> {
+    pub(super) fn swapped(mut self) -> Option<PathBuf> {
         self.swapped = true;
-        let staged = self.staged();
-        fs::remove_dir_all(&staged).map_err(|e| RunError::place("remove", &staged, e))?;
+        if let Err(error) = fs::remove_dir_all(self.staged()) {
+            tracing::warn!(dir = %self.dir.display(), %error, "what is left of the stage could not be removed");
+        }
         if fs::read_dir(self.previous()).is_ok_and(|mut names| names.next().is_none()) {
             self.remove();
-            return Ok(None);
+            return None;
         }
-        Ok(Some(self.previous()))
+        Some(self.previous())
     }
 
     fn remove(&self) {
@@ -158,6 +159,9 @@ fn remove_leftovers(root: &Path) -> Result<(), RunError> {
         let dir = dir.map_err(|e| RunError::place("read", root, e))?.path();
         let undone = swap::undo_unfinished(&dir)?;
         let staged = dir.join("staged");
+        if undone {
+            keep_sign_files(&staged, &dir.join("undone"))?;
+        }
         if staged.exists() {
             fs::remove_dir_all(&staged).map_err(|e| RunError::place("remove", &staged, e))?;
         }
@@ -168,6 +172,23 @@ fn remove_leftovers(root: &Path) -> Result<(), RunError> {
         // These go only when they are empty: there may be previous entries in them.
         let _ = fs::remove_dir(dir.join("previous"));
         let _ = fs::remove_dir(&dir);
+    }
+    Ok(())
+}
+
+/// Keeps the signing files of a swap that was undone: a node may have run, and signed, on what was half in place, and no later
+/// restore may go below that.
+fn keep_sign_files(staged: &Path, kept: &Path) -> Result<(), RunError> {
+    for child in fs::read_dir(staged).map_err(|e| RunError::place("read", staged, e))? {
+        let child = child.map_err(|e| RunError::place("read", staged, e))?;
+        let (path, to) = (child.path(), kept.join(child.file_name()));
+        if child.file_type().is_ok_and(|kind| kind.is_dir()) {
+            keep_sign_files(&path, &to)?;
+        } else if child.file_name().as_bytes().starts_with(b"priv_validator") {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(kept);
+            made.map_err(|e| RunError::place("create", kept, e))?;
+            fs::rename(&path, &to).map_err(|e| RunError::place("rename to", &to, e))?;
+        }
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     place,
     plan::{Action, RestorePlan},
-    stage::{Stage, sync},
+    stage::{RESTORES, Stage, sync},
 };
 use crate::{RunError, owners::Numbers, state};
 
@@ -43,7 +43,7 @@ pub(super) fn journal(dir: &Path) -> PathBuf {
 /// Puts the staged entries in place. Returns where the old ones are, if there were any.
 ///
 /// # Errors
-/// [`RunError::Place`]; every rename that was done has then been undone.
+/// [`RunError::Place`]; every rename that was done has then been undone. [`RunError::HalfSwapped`] where that failed.
 pub(super) fn swap(home: &Path, plan: &RestorePlan, stage: Stage) -> Result<Option<PathBuf>, RunError> {
     let created = containers(home, plan)?;
     let renames = renames(home, plan, &stage)?;
@@ -51,17 +51,23 @@ pub(super) fn swap(home: &Path, plan: &RestorePlan, stage: Stage) -> Result<Opti
     state::write_json(&written_down, &renames)?;
     let done = renames.0.iter().try_for_each(|(from, to)| rename(&path(from), &path(to)));
     if let Err(error) = done.and_then(|()| sync(home)) {
-        undo(&renames)?;
-        sync(home)?;
-        state::remove(&written_down)?;
-        return Err(error);
+        let undone = undo(&renames).and_then(|()| sync(home)).and_then(|()| state::remove(&written_down));
+        return Err(match undone {
+            Ok(()) => error,
+            Err(undo) => RunError::HalfSwapped { home: home.to_owned(), source: Box::new(undo) },
+        });
     }
-    state::remove(&written_down)?;
+    // The new tree is in place: nothing that fails from here on makes the restore a failure.
+    if let Err(error) = state::remove(&written_down) {
+        tracing::warn!(%error, "the journal of the swap stays; the next restore finds it complete");
+    }
     // Entering entries changed their times.
     for container in created.iter().rev() {
-        place::time(&home.join(super::plan::path_of(container)), container)?;
+        if let Err(error) = place::time(&home.join(super::plan::path_of(container)), container) {
+            tracing::warn!(%error, "the directory keeps the time of the restore");
+        }
     }
-    stage.swapped()
+    Ok(stage.swapped())
 }
 
 /// Creates the directories that entries stand in where they are absent. Returns those it created.
@@ -138,17 +144,39 @@ fn rename_sealed(from: &Path, to: &Path) -> Result<(), RunError> {
 fn undo(renames: &Renames) -> Result<(), RunError> {
     for (from, to) in renames.0.iter().rev() {
         let (from, to) = (path(from), path(to));
-        if to.symlink_metadata().is_ok() && from.symlink_metadata().is_err() {
-            rename(&to, &from)?;
+        match (is_there(&from), is_there(&to)) {
+            (false, true) => rename(&to, &from)?,
+            // An old entry was moved aside, and somebody has made a new one in its place: which of the two is right is not for us
+            // to say. (A staged entry beside an old one is a rename that was not done yet.)
+            (true, true) if to.components().any(|part| part.as_os_str() == RESTORES) => {
+                let both = std::io::Error::other(format!("{} is there as well", from.display()));
+                return Err(RunError::place("put back", &to, both));
+            }
+            _ => {}
         }
     }
     Ok(())
+}
+
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// Whether a restore was cut short in its swap in this home.
+pub(crate) fn is_half_swapped(home: &Path) -> bool {
+    let restores = fs::read_dir(home.join(RESTORES)).into_iter().flatten().flatten();
+    restores.map(|dir| journal(&dir.path())).any(|journal| journal.exists())
 }
 
 /// Undoes a swap that was cut short, by the journal in its directory. Returns whether there was one.
 pub(super) fn undo_unfinished(dir: &Path) -> Result<bool, RunError> {
     let written_down = journal(dir);
     let Some(renames) = state::read_json::<Renames>(&written_down)? else { return Ok(false) };
+    if renames.0.iter().all(|(from, to)| !is_there(&path(from)) && is_there(&path(to))) {
+        // Every rename was done and only the journal is left: the node may have run on the new tree for long.
+        state::remove(&written_down)?;
+        return Ok(false);
+    }
     tracing::warn!(dir = %dir.display(), "an earlier restore was cut short in its swap: it is undone");
     // Whoever has opened one of the databases since is not to have it moved away under it.
     let lock = |(_, to): &(Bytes, Bytes)| path(to).join("LOCK");
