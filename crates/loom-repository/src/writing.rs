@@ -234,16 +234,28 @@ impl Writing {
 
     /// The list of files for the manifest, or, where it is long, the segments it is stored as.
     async fn split_list(&mut self) -> Result<(Vec<FileEntry>, Vec<SegmentRef>), RepositoryError> {
-        let (pieces, len) = list_pieces(&self.files);
+        // Twice through the list, so that never more than one piece of its JSON is in memory.
+        let mut len = 0;
+        for_each_piece(&self.files, |piece| {
+            len += piece.len();
+            Ok(())
+        })?;
         if len <= LIST_MAX {
             return Ok((self.files.clone(), Vec::new()));
         }
-        let packing = Arc::clone(&self.packing);
-        let add = move || -> Result<Vec<_>, RepositoryError> {
-            pieces.iter().map(|piece| Ok((packing.add(piece)?, piece.len() as u64))).collect()
+        let (packing, files) = (Arc::clone(&self.packing), std::mem::take(&mut self.files));
+        let add = move || {
+            let mut named = Vec::new();
+            let added = for_each_piece(&files, |piece| {
+                named.push((packing.add(piece)?, piece.len() as u64));
+                Ok(())
+            });
+            (files, added.map(|()| named))
         };
-        let named = tokio::task::spawn_blocking(add).await;
-        let named = named.map_err(|source| RepositoryError::Worker { source })??;
+        let added = tokio::task::spawn_blocking(add).await;
+        let (files, named) = added.map_err(|source| RepositoryError::Worker { source })?;
+        self.files = files;
+        let named = named?;
         let new = self.packing.flush().await?;
         self.note_packs(new);
         let list =
@@ -323,29 +335,28 @@ async fn encode(value: &impl Serialize) -> Result<Bytes, RepositoryError> {
     Ok(stored.into())
 }
 
-/// The list of files, one JSON object a line, in pieces, and its length.
+/// Hands out the list of files, one JSON object a line, in pieces.
 ///
 /// Pieces end where a file's path says so and not after so many bytes: one file more or less changes one piece, and the
 /// others are in the repository already.
-fn list_pieces(files: &[FileEntry]) -> (Vec<Vec<u8>>, usize) {
+fn for_each_piece(
+    files: &[FileEntry],
+    mut take: impl FnMut(&[u8]) -> Result<(), RepositoryError>,
+) -> Result<(), RepositoryError> {
     // One path in 2,048 ends a piece: some 800 KB. Eight million of them in a row without one do not happen by chance, and
     // what would not fit a segment is cut all the same.
     const ONE_IN: u8 = 11;
-    let (mut pieces, mut piece, mut len) = (Vec::new(), Vec::new(), 0);
+    let mut piece = Vec::new();
     for file in files {
         serde_json::to_writer(&mut piece, file).expect("text, numbers and lists are always JSON");
         piece.push(b'\n');
         let hash = u64::from_le_bytes(blake3::hash(&file.path).as_bytes()[..8].try_into().expect("8 bytes"));
         if hash.trailing_zeros() >= u32::from(ONE_IN) || piece.len() as u64 > SEGMENT_MAX / 2 {
-            len += piece.len();
-            pieces.push(std::mem::take(&mut piece));
+            take(&piece)?;
+            piece.clear();
         }
     }
-    len += piece.len();
-    if !piece.is_empty() {
-        pieces.push(piece);
-    }
-    (pieces, len)
+    if piece.is_empty() { Ok(()) } else { take(&piece) }
 }
 
 /// The files of one call of `store`, dealt out to workers segment by segment, so that one large file keeps all of them busy.
