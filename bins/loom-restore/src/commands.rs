@@ -41,7 +41,7 @@ pub(crate) async fn plan(common: &Common, args: &RestoreArgs, cancel: Arc<Atomic
     Ok(if plan.warnings.is_empty() { Exit::Done } else { Exit::Warnings })
 }
 
-pub(crate) async fn run(common: &Common, args: &RestoreArgs, yes: bool, cancel: Arc<AtomicBool>) -> Outcome {
+pub(crate) async fn run(common: &Common, args: &RestoreArgs, cancel: Arc<AtomicBool>) -> Outcome {
     let request = restore_request(common, args, &load(common)?, &cancel)?;
     loom_runbook::undo_unfinished_restore(&request).await?;
     let plan = loom_runbook::plan_restore(&request).await?;
@@ -50,7 +50,7 @@ pub(crate) async fn run(common: &Common, args: &RestoreArgs, yes: bool, cancel: 
         shown.map_err(Failure::Print)?;
     }
     plan.refuse_what_must_not_be(&request)?;
-    if !yes && !confirm("Restore this?").map_err(Failure::Print)? {
+    if !args.yes && !confirm("Restore this?").map_err(Failure::Print)? {
         return Err(Failure::NotConfirmed);
     }
     let report = loom_runbook::restore(&request, plan, &*progress(common.json)).await?;

@@ -37,13 +37,7 @@ enum Command {
     /// Show what a restore would do, and change nothing
     Plan(RestoreArgs),
     /// Restore: stage beside what is there, stop the service, swap, start
-    Run {
-        #[command(flatten)]
-        restore: RestoreArgs,
-        /// Go on without asking
-        #[arg(long)]
-        yes: bool,
-    },
+    Run(RestoreArgs),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +47,6 @@ fn main() -> ExitCode {
         Command::List(which) => commands::list(&shared, &which).await,
         Command::Show { which, backup } => commands::show(&shared, &which, backup).await,
         Command::Plan(args) => commands::plan(&shared, &args, cancel).await,
-        Command::Run { restore, yes } => commands::run(&shared, &restore, yes, cancel).await,
+        Command::Run(args) => commands::run(&shared, &args, cancel).await,
     })
 }

@@ -114,6 +114,7 @@ fn plan_explains_its_flags() {
           --min-sign-height <H>     A validator without sign state here: never sign at or below this
                                     height
           --no-start                Leave the service stopped at the end
+          --yes                     Go on without asking (`plan` asks nothing)
       -h, --help                    Print help
     ");
 }
@@ -151,7 +152,7 @@ fn run_explains_its_flags() {
           --min-sign-height <H>     A validator without sign state here: never sign at or below this
                                     height
           --no-start                Leave the service stopped at the end
-          --yes                     Go on without asking
+          --yes                     Go on without asking (`plan` asks nothing)
       -h, --help                    Print help
     ");
 }

@@ -75,6 +75,7 @@ pub struct BackupArgs {
 
 /// What to restore, from where and where to: the flags of `plan` and `run`.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line are bools")]
 pub struct RestoreArgs {
     /// The repository, such as `s3://bucket/prefix`, `gs://…`, `az://…` or `file:///directory`
     #[arg(long, value_name = "URL")]
@@ -107,6 +108,9 @@ pub struct RestoreArgs {
     /// Leave the service stopped at the end
     #[arg(long)]
     pub no_start: bool,
+    /// Go on without asking (`plan` asks nothing)
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// The backup asked for.
