@@ -97,11 +97,11 @@ fn still(
         }
     };
     let stop_took = began.elapsed();
-    if stopped.was_active && Some(&stopped.invocation_id) != back.stopped.as_ref().map(|s| &s.invocation_id) {
+    let planned = back.stopped.replace(stopped.clone());
+    if stopped.was_active && planned.is_none_or(|planned| planned.invocation_id != stopped.invocation_id) {
         // It restarted itself between the plan and the stop.
         journal::write(state_dir, &stopped, request.start_timeout)?;
     }
-    back.stopped = Some(stopped.clone());
 
     let captured = locked(request, plan, sources);
     let capture_took = began.elapsed().saturating_sub(stop_took);

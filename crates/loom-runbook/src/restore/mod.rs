@@ -231,11 +231,11 @@ async fn swap_in(
 
 /// Stops the service. One that did not stop in time may be stopping all the same: it is brought back.
 async fn stop(request: &RestoreRequest, runs: &StateDir) -> Result<Stopped, RunError> {
-    let (planning, runs) = (request.clone(), runs.clone());
+    let (planning, journal) = (request.clone(), runs.clone());
     let planned = blocking(move || {
         let planned = planning.service.controller().plan_stop()?;
         if planned.was_active && planning.start {
-            journal::write_for(&runs, &planned, planning.start_timeout, Some(&planning.home))?;
+            journal::write_for(&journal, &planned, planning.start_timeout, Some(&planning.home))?;
         }
         Ok(planned)
     })
@@ -244,6 +244,7 @@ async fn stop(request: &RestoreRequest, runs: &StateDir) -> Result<Stopped, RunE
     let stopped = blocking(move || Ok(stopping.service.controller().stop(stopping.stop_timeout)?)).await;
     if stopped.is_err() {
         start(request, &planned).await?;
+        journal::clear(runs)?;
     }
     stopped
 }
